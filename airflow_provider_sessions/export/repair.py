@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.errors import InputError, NotFoundError, ResponseError
 from airflow_provider_sessions.export.checks import check_datasets
 from airflow_provider_sessions.export.datasets import Dataset, account_name, list_available_datasets, select_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
@@ -201,9 +201,16 @@ def _datasets_to_compare(session: LedgerSession, names: frozenset[str]) -> froze
 async def _poll_ended_sessions(
     adapter: Adapter, plan: ExportPlan, ledger: Mapping[str, LedgerSession], keys: Collection[str]
 ) -> list[Session]:
-    """Return the sessions of the ledger that have ended and match the export's filters."""
+    """Return the sessions of the ledger that have ended and match the export's filters.
+
+    :raises SessionsError: a session cannot be requested; a note names it.
+    """
     anywhere = plan.query.model_copy(update={"window": None})
     seen = await adapter.poll_sessions(dict.fromkeys(keys)) if keys else {}
+    for key, one in seen.items():
+        if not isinstance(one, Session | NotFoundError | ResponseError):
+            one.add_note(f"while comparing session {key}")
+            raise one
     return [
         session
         for key, session in seen.items()

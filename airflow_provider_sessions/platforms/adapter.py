@@ -445,7 +445,10 @@ class Adapter(ABC):
         By default with one list of the days on which they are planned, or one request for each, whichever takes fewer.
 
         :param known: ids, and what the last poll returned; None for a session that is new, or is to be polled in full.
-        :returns: for every id the session, or the error of this session alone (such as ``NotFoundError``).
+            Those that are requested one by one are requested in this order.
+        :returns: for every id the session, or the error of this session alone (such as ``NotFoundError``). If an error
+            of the account or the host (such as ``RateLimitedError``) stops a poll that has read some sessions, it is
+            the error of all others.
         :raises SessionsError: the whole poll failed.
         """
         return await self._list_or_get.poll_sessions(known)

@@ -8,7 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from airflow_provider_sessions.errors import NotFoundError, ResponseError, SessionsError
+from airflow_provider_sessions.errors import (
+    ApiError,
+    AuthenticationError,
+    NoResponseError,
+    NotFoundError,
+    RateLimitedError,
+    SessionsError,
+)
 from airflow_provider_sessions.model import Session, SessionQuery, Window, WindowBy
 from airflow_provider_sessions.platforms.instants import shifted
 
@@ -20,21 +27,85 @@ _CONCURRENT_REQUESTS = 8
 """Sessions that are requested at the same time."""
 
 
-async def get_each(get: GetSession, session_ids: Sequence[str]) -> dict[str, Session | SessionsError]:
-    """Get sessions one by one, a few at a time.
+SHARED_ERRORS = (AuthenticationError, RateLimitedError, NoResponseError)
+"""Errors of the account or the host, which every other request of a poll would meet, too."""
+_MAX_FAILURES_IN_A_ROW = 5
+"""Requests that may fail one after the other, each with its own error, before the platform counts as failing."""
+_OVERDUE = 5
+"""Sessions that are requested before a list, if an error stopped the list last time."""
 
-    :returns: for each id the session, or the error of this session alone: it is gone, or cannot be read.
-    :raises SessionsError: another failure, which would meet the other sessions, too.
+
+class RequestStop:
+    """Decides when a poll sends no more requests: after an error that the others would meet, too.
+
+    That is one of :data:`SHARED_ERRORS`, or the last of several error responses (5xx, 403, 400) in a row.
     """
-    found: dict[str, Session | SessionsError] = {}
-    for first in range(0, len(session_ids), _CONCURRENT_REQUESTS):
-        batch = session_ids[first : first + _CONCURRENT_REQUESTS]
+
+    def __init__(self) -> None:
+        self.shared_error: SessionsError | None = None
+        self._last_error: SessionsError | None = None
+        self._in_a_row = 0
+
+    @property
+    def error(self) -> SessionsError | None:
+        """The error; None while requests may be sent."""
+        return self.shared_error or (self._last_error if self._in_a_row >= _MAX_FAILURES_IN_A_ROW else None)
+
+    def add(self, result: object) -> None:
+        """Count the result of a request, or its error."""
+        if isinstance(result, SHARED_ERRORS):
+            self.shared_error = self.shared_error or result
+        elif isinstance(result, ApiError) and not isinstance(result, NotFoundError):
+            self._last_error, self._in_a_row = result, self._in_a_row + 1
+        else:
+            self._in_a_row = 0
+
+
+async def get_each(
+    get: GetSession,
+    session_ids: Sequence[str],
+    polled: dict[str, Session | SessionsError],
+    *,
+    concurrent: int = _CONCURRENT_REQUESTS,
+) -> None:
+    """Get sessions one by one, a few at a time. Add each to ``polled``, or the error of that session alone.
+
+    :param session_ids: ids, in the order of the requests.
+    :param polled: results by id.
+    :param concurrent: sessions that are requested at the same time.
+    :raises SessionsError: the rest would meet this error, too, and was not requested; see :class:`RequestStop`.
+    """
+    stop = RequestStop()
+    for first in range(0, len(session_ids), concurrent):
+        batch = session_ids[first : first + concurrent]
         results = await asyncio.gather(*map(get, batch), return_exceptions=True)
         for session_id, result in zip(batch, results, strict=True):
-            if isinstance(result, BaseException) and not isinstance(result, NotFoundError | ResponseError):
+            if not isinstance(result, Session | SessionsError):
                 raise result
-            found[session_id] = result
-    return found
+            stop.add(result)
+            if not isinstance(result, SHARED_ERRORS):
+                polled[session_id] = result
+        if stop.error is not None:
+            raise stop.error
+
+
+async def keep_polled(
+    polled: dict[str, Session | SessionsError], wanted: Collection[str], poll: Awaitable[None]
+) -> dict[str, Session | SessionsError]:
+    """Await a poll that adds to ``polled``, and return that; if the poll stops, the rest gets its error.
+
+    :param polled: results by id.
+    :param wanted: ids, in the order of the requests.
+    :param poll: adds the results.
+    :raises SessionsError: nothing was polled, or a list cannot be read, so that what it held may be wrong.
+    """
+    try:
+        await poll
+    except (ApiError, NoResponseError) as error:
+        if not polled:
+            raise
+        polled |= {key: error for key in wanted if key not in polled}
+    return polled
 
 
 def keep_final(known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
@@ -58,28 +129,32 @@ class ListOrGet:
         self._list_sessions = list_sessions
         self._count_requests = count_requests
         self._list_cost = 1
+        self._was_stopped = False
 
     async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """See ``Adapter.poll_sessions``. Sessions in a final state are not polled."""
         polled = keep_final(known)
+        return await keep_polled(polled, known, self._poll(known, polled))
+
+    async def _poll(self, known: Mapping[str, Session | None], polled: dict[str, Session | SessionsError]) -> None:
         planned = {
             key: session.scheduled_start
             for key, session in known.items()
             if key not in polled and session is not None and session.scheduled_start is not None
         }
         if len(planned) > self._list_cost:
-            polled |= await self._poll_list(planned)
-        return polled | await get_each(self._get, [key for key in known if key not in polled])
+            if self._was_stopped:
+                await get_each(self._get, list(planned)[:_OVERDUE], polled)
+            await self._poll_list(planned, polled)
+        await get_each(self._get, [key for key in known if key not in polled], polled)
 
-    async def _poll_list(self, planned: Mapping[str, datetime]) -> dict[str, Session | SessionsError]:
+    async def _poll_list(self, planned: Mapping[str, datetime], polled: dict[str, Session | SessionsError]) -> None:
         window = Window(start=min(planned.values()), end=shifted(max(planned.values()), timedelta(seconds=1)))
-        before = self._count_requests()
-        listed = self._list_sessions(SessionQuery(window=window, by=WindowBy.SCHEDULED_START))
-        found: dict[str, Session | SessionsError] = {
-            session.session_id: session async for session in listed if session.session_id in planned
-        }
-        self._list_cost = max(1, self._count_requests() - before)
-        return found
+        before, self._was_stopped = self._count_requests(), True
+        async for session in self._list_sessions(SessionQuery(window=window, by=WindowBy.SCHEDULED_START)):
+            if session.session_id in planned:
+                polled[session.session_id] = session
+        self._list_cost, self._was_stopped = max(1, self._count_requests() - before), False
 
 
 class PageSearch:
@@ -94,6 +169,16 @@ class PageSearch:
     def __init__(self, page_size: int) -> None:
         self._page_size = page_size
         self._pages: dict[str, float] = {}
+        self._was_stopped = False
+
+    def select_overdue(self, wanted: Sequence[str]) -> Sequence[str]:
+        """Return which sessions to request before the next search: some, if an error stopped the last one.
+
+        Otherwise an account that never allows as many requests as the pages take would never get to the last pages.
+
+        :param wanted: ids, the longest unrequested first.
+        """
+        return wanted[:_OVERDUE] if self._was_stopped else ()
 
     def exclude(self, session_id: str) -> None:
         """Do not search for a session any more: the list does not show it, or not enough of it."""
@@ -113,17 +198,19 @@ class PageSearch:
 
     async def search(
         self, items: AsyncIterator[T], wanted: Collection[str], key_of: Callable[[T], str | None]
-    ) -> dict[str, T]:
+    ) -> AsyncIterator[tuple[str, T]]:
         """Read pages as long as that takes fewer requests than getting the missing sessions one by one.
+
+        Yield each item that is found, with its id.
 
         :param items: the list; a page is requested when its first item is read.
         :param wanted: ids.
         :param key_of: returns an item's id.
-        :returns: the items that were found, by id.
         """
+        self._was_stopped = True
         _, pages = self._plan(wanted)
         expected = {key for key in wanted if self._pages.get(key, 1) <= pages}
-        found: dict[str, T] = {}
+        found: set[str] = set()
         page, in_vain = 0, 0
         while expected and (page < pages or in_vain < len(expected) - 1):
             before = len(found)
@@ -131,15 +218,17 @@ class PageSearch:
             for _ in range(self._page_size):
                 item = await anext(items, None)
                 if item is None:
-                    for missing in set(wanted) - found.keys():
+                    for missing in set(wanted) - found:
                         self.exclude(missing)
-                    return found
+                    self._was_stopped = False
+                    return
                 key = key_of(item)
                 if key is not None and key in wanted:
-                    found[key] = item
+                    found.add(key)
                     expected.discard(key)
                     self._pages[key] = page
+                    yield key, item
             in_vain += len(found) == before
         for key in expected:
             self._pages[key] = page + 1
-        return found
+        self._was_stopped = False

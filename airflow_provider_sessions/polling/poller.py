@@ -483,12 +483,22 @@ class Poller:
         if not snapshots:
             return {}
         full = poll_schedule.select_full_polls(snapshots, self._now(), interval) | snapshots.keys() & set(at_deadline)
-        results = await adapter.poll_sessions(
-            {key: None if key in full else last.session for key, last in snapshots.items()}
-        )
+        # The longest unrequested come first here, too.
+        order = sorted(snapshots, key=lambda key: (key not in at_deadline, snapshots[key].polled_at))
+        try:
+            results = await adapter.poll_sessions(
+                {key: None if key in full else snapshots[key].session for key in order}
+            )
+        except SessionsError:
+            if order[0] in self._snapshots:
+                self._snapshots[order[0]] = SessionSnapshot(None, self._now(), snapshots[order[0]].fully_polled_at)
+            raise
         now = self._now()
+        first_with_error: dict[int, str] = {}
         for key, result in results.items():
-            if key in self._snapshots:  # else its last subscriber left during the poll
+            # If a poll stops at an error, all that were not requested have the same. They come first in the next poll.
+            was_requested = isinstance(result, Session) or first_with_error.setdefault(id(result), key) == key
+            if was_requested and key in self._snapshots:  # else its last subscriber left during the poll
                 # After an error the next poll is a full one: being absent from a list would say nothing.
                 session = result if isinstance(result, Session) else None
                 fully_polled_at = now if key in full else snapshots[key].fully_polled_at

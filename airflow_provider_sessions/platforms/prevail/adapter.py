@@ -24,7 +24,7 @@ new or not in the first one, and else once an hour.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -75,6 +75,7 @@ from airflow_provider_sessions.platforms.list_items import (
     may_match,
     skip_unknown_states,
 )
+from airflow_provider_sessions.platforms.poll_strategy import get_each, keep_polled
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.artifacts import map_participants, map_recordings, map_transcript
 from airflow_provider_sessions.platforms.prevail.auth import DIALECT, SignedTokenAuth
@@ -285,9 +286,8 @@ class PrevailAdapter(Adapter):
     async def _poll(
         self, known: Mapping[str, Session | None], *, requests_max_age: float
     ) -> dict[str, Session | SessionsError]:
-        for session_id in known:
-            _check_id(session_id)
-        polled: dict[str, Session | SessionsError] = {}
+        polled = _check_ids(known)
+        known = {session_id: last for session_id, last in known.items() if session_id not in polled}
         slugs = {session_id: session_id for session_id in known if not session_id.startswith(REQUEST_PREFIX)}
         requested = known.keys() - slugs.keys()
         requests = await self._find_by_number(requested)
@@ -303,6 +303,7 @@ class PrevailAdapter(Adapter):
         unknown = (session_id for session_id in slugs if known[session_id] is None)
         one_in = _FULL_POLL_ONE_IN if self.client.traffic_class is TrafficClass.POLL else 1
         in_full = set(islice(unknown, math.ceil(len(known) / one_in)))
+        unchecked: dict[str, Session] = {}
         for session_id, slug in slugs.items():
             result = found.get(slug)
             if not isinstance(result, _FoundSession):
@@ -312,8 +313,16 @@ class PrevailAdapter(Adapter):
             if last is not None and last.state is SessionState.LIVE:
                 self._was_live.add(last.session_id)
             session = self._end_if_was_live(result)
-            polled[session_id] = await self._check_recordings(session) if session_id in in_full else session
-        return polled
+            if session_id in in_full:
+                unchecked[session_id] = session
+            else:
+                polled[session_id] = session
+
+        async def check_recordings(session_id: str) -> Session:
+            return await self._check_recordings(unchecked[session_id])
+
+        checks = get_each(check_recordings, list(unchecked), polled, concurrent=1)
+        return await keep_polled(polled, known, checks)
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Change title, times or duration, and add people; date, time and zone are always sent together.
@@ -597,6 +606,17 @@ def _check_id(session_id: object) -> None:
             f"session_id: {quote_value(session_id)} is no id; prevail's is the session's remote_session_id "
             f"(the end of its URL)"
         )
+
+
+def _check_ids(session_ids: Iterable[str]) -> dict[str, Session | SessionsError]:
+    """Return the errors of ids that :func:`_check_id` refuses."""
+    errors: dict[str, Session | SessionsError] = {}
+    for session_id in session_ids:
+        try:
+            _check_id(session_id)
+        except InputError as error:
+            errors[session_id] = error
+    return errors
 
 
 def _make_not_found_error(session_id: str) -> NotFoundError:

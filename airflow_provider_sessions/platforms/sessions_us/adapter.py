@@ -6,7 +6,7 @@ otherwise (inferred). Canceling deletes a session.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
@@ -46,7 +46,7 @@ from airflow_provider_sessions.platforms.list_items import (
     skip_items_without_id,
     skip_unknown_states,
 )
-from airflow_provider_sessions.platforms.poll_strategy import PageSearch, keep_final
+from airflow_provider_sessions.platforms.poll_strategy import PageSearch, get_each, keep_final, keep_polled
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.artifacts import map_transcripts
 from airflow_provider_sessions.platforms.sessions_us.auth import DIALECT, check_key_role, get_key_role
@@ -255,30 +255,27 @@ class SessionsUsAdapter(Adapter):
         not polled, unless the caller passes None for them.
         """
         polled = keep_final(known)
-        rest = known.keys() - polled.keys()
-        polled |= await self._poll_pages(rest)
-        for session_id in rest - polled.keys():
-            polled[session_id] = await self._poll_one(session_id)
-        return polled
+        return await keep_polled(polled, known, self._poll(known, polled))
 
-    async def _poll_pages(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
-        polled: dict[str, Session | SessionsError] = {}
-        found = await self._page_search.search(self._list_items(), wanted, lambda item: item.key)
-        for key, item in found.items():
+    async def _poll(self, known: Mapping[str, Session | None], polled: dict[str, Session | SessionsError]) -> None:
+        wanted = [key for key in known if key not in polled]
+        await get_each(self._get_and_search, self._page_search.select_overdue(wanted), polled, concurrent=1)
+        rest = {key for key in wanted if key not in polled}
+        async for key, item in self._page_search.search(self._list_items(), rest, lambda item: item.key):
             if self._is_unclear(item):
                 self._page_search.exclude(key)
             else:
                 polled[key] = item.result
-        return polled
+        # The default rate limit lets no two through at a time.
+        await get_each(self._get_and_search, [key for key in wanted if key not in polled], polled, concurrent=1)
 
-    async def _poll_one(self, session_id: str) -> Session | SessionsError:
+    async def _get_and_search(self, session_id: str) -> Session:
+        """Return a session; if it is gone, no page is searched for it any more."""
         try:
             return await self.get(session_id)
-        except NotFoundError as error:
+        except NotFoundError:
             self._page_search.exclude(session_id)
-            return error
-        except ResponseError as error:
-            return error
+            raise
 
     def _is_unclear(self, item: ListItem) -> bool:
         """Whether a list leaves out whether a session is live, and it may be."""
@@ -366,8 +363,12 @@ class SessionsUsAdapter(Adapter):
 
     async def _get_if_unclear(self, item: ListItem) -> ListedSession:
         """Return a session of a list, requested by itself if the list leaves out whether it is live."""
-        session = await self._poll_one(item.key) if self._is_unclear(item) else item.result
-        return session if isinstance(session, Session) else item.listed
+        if not self._is_unclear(item):
+            return item.listed
+        try:
+            return await self._get_and_search(item.key)
+        except (NotFoundError, ResponseError):
+            return item.listed
 
     async def participants(self, session: Session) -> list[Participant]:
         """See :meth:`Adapter.participants`."""

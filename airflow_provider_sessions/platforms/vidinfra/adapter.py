@@ -55,7 +55,7 @@ from airflow_provider_sessions.platforms.list_items import (
     skip_items_without_id,
     skip_unknown_states,
 )
-from airflow_provider_sessions.platforms.poll_strategy import PageSearch, get_each, keep_final
+from airflow_provider_sessions.platforms.poll_strategy import PageSearch, get_each, keep_final, keep_polled
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.api.base import PAGE_SIZE
 from airflow_provider_sessions.platforms.vidinfra.api.people import AttendanceResponse
@@ -242,8 +242,11 @@ class VidInfraAdapter(Adapter):
         and ended since the last poll, or been moved, expired or deleted; so the caller passes None for it now and then.
         Sessions in a final state are not polled.
         """
-        results = keep_final(known)
-        unfinished = {key: session for key, session in known.items() if key not in results}
+        polled = keep_final(known)
+        return await keep_polled(polled, known, self._poll(known, polled))
+
+    async def _poll(self, known: Mapping[str, Session | None], polled: dict[str, Session | SessionsError]) -> None:
+        unfinished = {key: session for key, session in known.items() if key not in polled}
         in_live_list = {
             key: session
             for key, session in unfinished.items()
@@ -252,29 +255,35 @@ class VidInfraAdapter(Adapter):
         requests_with_list = 1 + self._page_search.estimate_requests(unfinished.keys() - in_live_list.keys())
         # For a single session, its own request is as cheap as the list, and returns it in any state.
         if len(in_live_list) > 1 and requests_with_list <= self._page_search.estimate_requests(unfinished):
-            results |= await self._poll_live(unfinished)
+            await self._poll_live(unfinished, polled)
             # A live session that is absent from the list has ended, so it is requested in full below.
-            results |= {
+            polled |= {
                 key: session
                 for key, session in in_live_list.items()
-                if key not in results and session.state is SessionState.SCHEDULED
+                if key not in polled and session.state is SessionState.SCHEDULED
             }
-        return results | await self._poll_in_full(unfinished.keys() - results.keys())
+        await self._poll_in_full([key for key in unfinished if key not in polled], polled)
 
-    async def _poll_live(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
-        items = self._list_items(endpoints.list_live_sessions())
-        return {item.key: item.result async for item in items if item.key in wanted}
+    async def _poll_live(self, wanted: Collection[str], polled: dict[str, Session | SessionsError]) -> None:
+        async for item in self._list_items(endpoints.list_live_sessions()):
+            if item.key in wanted:
+                polled[item.key] = item.result
 
-    async def _poll_in_full(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
+    async def _poll_in_full(self, wanted: Sequence[str], polled: dict[str, Session | SessionsError]) -> None:
         """Poll by pages of the list of all sessions, or one by one, whichever takes fewer requests."""
-        items = self._list_items(endpoints.list_sessions())
-        found = await self._page_search.search(items, wanted, lambda item: item.key)
-        polled = {key: item.result for key, item in found.items()}
-        single = await get_each(self.get, [key for key in wanted if key not in polled])
-        for key, result in single.items():
-            if isinstance(result, NotFoundError):
-                self._page_search.exclude(key)
-        return polled | single
+        await get_each(self._get_and_search, self._page_search.select_overdue(wanted), polled)
+        items, rest = self._list_items(endpoints.list_sessions()), {key for key in wanted if key not in polled}
+        async for key, item in self._page_search.search(items, rest, lambda item: item.key):
+            polled[key] = item.result
+        await get_each(self._get_and_search, [key for key in wanted if key not in polled], polled)
+
+    async def _get_and_search(self, session_id: str) -> Session:
+        """Return a session; if it is gone, no page is searched for it any more."""
+        try:
+            return await self.get(session_id)
+        except NotFoundError:
+            self._page_search.exclude(session_id)
+            raise
 
     def _list_items(
         self, listed: Paged[SessionResponse], *, ahead: bool = False, on_page: OnPage | None = None

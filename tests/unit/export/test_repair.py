@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.errors import RateLimitedError
 from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
@@ -197,3 +198,18 @@ async def test_what_was_recorded_as_absent_is_found_where_its_dataset_is_named(n
     assert nights.cases() == dict.fromkeys(ids, "7")
     assert {row["session_id"] for row in nights.rows("recordings")} == set(ids)
     assert verify(platform, nights.target("verify"), datasets=both) == []
+
+
+async def test_sessions_that_cannot_be_requested_are_not_left_out(nights: Nights, mocker: Any) -> None:
+    """The rest of a poll that stops has the error that stopped it."""
+    ids = nights.hold("7")
+    for number in range(1, 12):
+        await nights.export(number)
+    poll = PrevailAdapter.poll_sessions
+
+    async def stop(adapter: PrevailAdapter, known: Any) -> Any:
+        return await poll(adapter, known) | {ids[1]: RateLimitedError("refused", status=429)}
+
+    mocker.patch.object(PrevailAdapter, "poll_sessions", stop)
+    with pytest.raises(RateLimitedError):
+        verify(BenchHook(nights.bench), nights.target("verify"))

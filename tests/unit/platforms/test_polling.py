@@ -128,8 +128,8 @@ class TestDepth:
                 read.append(number // 10 + 1)
                 yield item
 
-        found = await search.search(given(), wanted, lambda item: item)
-        return set(found), max(read, default=0)
+        found = {key async for key, _ in search.search(given(), wanted, lambda item: item)}
+        return found, max(read, default=0)
 
     @pytest.fixture
     def items(self) -> list[str]:

@@ -19,6 +19,7 @@ from airflow_provider_sessions.errors import (
     OptionsError,
     PagingError,
     PermissionDeniedError,
+    RateLimitedError,
     RejectedError,
     ServerError,
     SessionsError,
@@ -334,12 +335,22 @@ async def test_a_strangers_unknown_state_is_no_matter_of_ours(adapter: VidInfraA
     assert isinstance(polled[stranger], UnknownStateError)
 
 
-@pytest.mark.parametrize("route", ["list_sessions", "get_session"])
-async def test_a_poll_that_fails_as_a_whole_raises(adapter: VidInfraAdapter, sandbox: Sandbox, route: str) -> None:
+async def test_a_poll_that_fails_as_a_whole_raises(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
     ids = sandbox.vidinfra.create(count=3)
-    sandbox.faults.add("status", status=500, times=None, route=route)
+    sandbox.faults.add("status", status=500, times=None, route="list_sessions")
     with pytest.raises(ServerError):
         await adapter.poll_sessions(dict.fromkeys([*ids, NOWHERE]))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, ServerError), (429, RateLimitedError)])
+async def test_a_poll_that_stops_returns_what_it_read(
+    open_adapter: Open, sandbox: Sandbox, status: int, kind: type[Exception]
+) -> None:
+    ids = sandbox.vidinfra.create(count=3)
+    sandbox.faults.add("status", status=status, times=None, route="get_session")
+    polled = await open_adapter().poll_sessions(dict.fromkeys([*ids, NOWHERE]))
+    assert all(isinstance(polled[session_id], Session) for session_id in ids)
+    assert isinstance(polled[NOWHERE], kind)
 
 
 async def test_a_live_list_in_pages_is_walked_to_its_end(clock: VirtualClock) -> None:

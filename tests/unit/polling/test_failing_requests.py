@@ -1,0 +1,149 @@
+"""Requests that fail for one session, for the account, or for all: what the waits of one connection notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.model import SessionState
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
+from airflow_provider_sessions.polling.wait_conditions import WaitStatus
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
+from tests.unit.polling.conftest import PollerHarness
+
+LIVE, ENDED = SessionState.LIVE, SessionState.ENDED
+ERROR = {"body": {"success": False, "error": "broken"}}
+
+
+def connect_to(harness: PollerHarness, name: str) -> Any:
+    """Let the harness wait on another platform, and return its sandbox, which has no rate limit."""
+    platform = getattr(harness.sandbox, name)
+    if name == "sessions_us":
+        platform.remove_rate_limit()
+
+    async def connect(current: Adapter | None) -> Adapter:
+        return current or adapter_class(name).open(
+            Account(f"{name}_default", **{**platform.connection(), "extra": {"rate_limit": "1000/s"}}),
+            clock=harness.clock,
+            traffic_class=TrafficClass.POLL,
+            attempts=1,
+            max_wait=300.0,
+            transport=httpx.ASGITransport(harness.sandbox.app),
+        )
+
+    harness.connect = connect  # type: ignore[method-assign]
+    return platform
+
+
+@pytest.mark.parametrize("status", [500, 403, 400])
+@pytest.mark.parametrize(("name", "newer"), [("vidinfra", 700), ("sessions_us", 100), ("prevail", 1)])
+async def test_session_that_responds_with_an_error_fails_alone(
+    harness: PollerHarness, name: str, newer: int, status: int
+) -> None:
+    """The newer sessions fill the first pages of the list, so that the older ones are requested one by one."""
+    platform = connect_to(harness, name)
+    [broken, healthy] = [platform.create(title)[0] for title in ("Broken", "Healthy")]
+    await harness.advance(60)
+    platform.create("Newer", count=newer)
+    waits = {key: harness.start_wait(key, poll_interval=60) for key in (broken, healthy)}
+    await harness.advance(100)
+    harness.sandbox.faults.add("status", status=status, times=None, platform=name, path=f"*/{broken}*", **ERROR)
+    if name == "prevail":  # recordings are requested of a session that may have ended
+        platform.start(broken)
+        platform.start(healthy)
+    await harness.advance(3 * 3600)
+
+    assert waits[broken].result().status is WaitStatus.FAILED
+    assert f"responded with {status}" in waits[broken].result().message
+    assert not waits[healthy].done()
+    if name != "prevail":
+        platform.start(healthy)
+    platform.end(healthy)
+    await harness.advance(3600)
+    assert waits[healthy].result().status is WaitStatus.SUCCESS
+
+
+async def test_id_that_is_none_fails_alone(harness: PollerHarness) -> None:
+    platform = connect_to(harness, "prevail")
+    [session_id] = platform.create()
+    invalid = [harness.start_wait("two words"), harness.start_wait("")]
+    healthy = harness.start_wait(session_id, LIVE)
+    platform.start(session_id)
+    await harness.advance(300)
+
+    assert [wait.result().status for wait in invalid] == [WaitStatus.FAILED] * 2
+    assert healthy.result().status is WaitStatus.SUCCESS
+
+
+async def test_outage_costs_a_few_requests_per_poll(harness: PollerHarness) -> None:
+    platform = connect_to(harness, "sessions_us")
+    sessions = platform.create(count=30)
+    await harness.advance(60)
+    platform.create(count=2000)
+    waits = [harness.start_wait(session_id, failures=3) for session_id in sessions]
+    await harness.advance(1)
+    harness.sandbox.faults.add("status", status=503, times=None, route="get_session", **ERROR)
+    harness.sandbox.log.clear()
+    await harness.advance(31)
+    assert harness.requests() == ["get_session"] * 5
+
+    await harness.advance(300)
+    assert {wait.result().status for wait in waits} == {WaitStatus.FAILED}
+
+
+async def test_waits_end_although_some_requests_of_each_poll_are_refused(harness: PollerHarness) -> None:
+    """Another program uses the account, too. Some of the sessions are beyond the pages that a poll can read."""
+    platform = connect_to(harness, "sessions_us")
+    sessions = platform.create(count=15)
+    await harness.advance(60)
+    platform.create(count=1000)
+    for number in range(60):
+        harness.sandbox.faults.add(
+            "status", status=429, times=1, skip=10 * number + 9, platform="sessions_us", headers={"Retry-After": "5"}
+        )
+    waits = [harness.start_wait(session_id, LIVE, poll_interval=60) for session_id in sessions]
+    await harness.advance(60)
+    for session_id in sessions:
+        platform.start(session_id)
+    await harness.advance(1200)
+
+    assert [wait.done() and wait.result().status for wait in waits] == [WaitStatus.SUCCESS] * 15
+
+
+async def test_poll_that_is_refused_halfway_delivers_what_it_has_read(harness: PollerHarness) -> None:
+    platform = connect_to(harness, "sessions_us")
+    sessions = platform.create(count=4)
+    await harness.advance(60)
+    platform.create(count=1000)
+    waits = [harness.start_wait(session_id, LIVE) for session_id in sessions]
+    await harness.advance(100)
+    for session_id in sessions:
+        platform.start(session_id)
+    headers = {"Retry-After": "600"}
+    harness.sandbox.faults.add("status", status=429, skip=2, route="get_session", headers=headers)
+    harness.sandbox.log.clear()
+    await harness.advance(60)
+    assert sum(wait.done() for wait in waits) == 2
+    assert len(harness.requests()) == 3, "no more requests while the platform refuses them"
+
+    await harness.advance(600)
+    assert {wait.result().status for wait in waits} == {WaitStatus.SUCCESS}
+
+
+async def test_session_whose_requests_are_always_refused_delays_no_other(harness: PollerHarness) -> None:
+    platform = connect_to(harness, "sessions_us")
+    sessions = platform.create(count=4)
+    await harness.advance(60)
+    platform.create(count=1000)
+    harness.sandbox.faults.add("status", status=429, times=None, path=f"*/{sessions[0]}", headers={"Retry-After": "5"})
+    waits = [harness.start_wait(session_id, LIVE) for session_id in sessions]
+    await harness.advance(100)
+    for session_id in sessions:
+        platform.start(session_id)
+    await harness.advance(600)
+
+    assert [wait.done() for wait in waits] == [False, True, True, True]
