@@ -33,16 +33,15 @@ from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
     InputError,
-    NoResponseError,
     NotFoundError,
     RateLimitedError,
-    ServerError,
     SessionsError,
 )
 from airflow_provider_sessions.messages import format_instant
 from airflow_provider_sessions.metrics import POLL_LAG
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.poll_strategy import SHARED_ERRORS, RequestStop
 from airflow_provider_sessions.polling import poll_schedule
 from airflow_provider_sessions.polling.loop_turns import LoopTurns
 from airflow_provider_sessions.polling.poll_schedule import SessionSnapshot
@@ -71,8 +70,6 @@ BeforePublish = Callable[[], Awaitable[None]]
 
 _PARALLEL_REQUESTS = 8
 """Requests sent at the same time, once the first request of a poll has succeeded."""
-_SHARED_ERRORS = (AuthenticationError, RateLimitedError, ServerError, NoResponseError)
-"""Errors that the other requests of a poll would probably meet as well."""
 _MAX_BLOCK = 3600.0
 """Seconds without polls after a response, which may be misread. The next poll receives another one."""
 _TIME_TOLERANCE = 0.001
@@ -428,26 +425,37 @@ class Poller:
             else:
                 yield schedule, PollResult(session=session)
         # The longest unrequested come first, so that all get their turn, however few requests a poll may send.
-        remaining.sort(key=lambda schedule: schedule.requested_at)
-        async for schedule_and_result in self._send_requests(adapter, remaining):
+        remaining.sort(key=lambda schedule: (schedule.next_deadline > now, schedule.requested_at))
+        stop = RequestStop()
+        stop.shared_error = next((error for error in errors.values() if isinstance(error, SHARED_ERRORS)), None)
+        async for schedule_and_result in self._send_requests(adapter, remaining, stop, now):
             yield schedule_and_result
 
     async def _send_requests(
-        self, adapter: Adapter, schedules: Sequence[AnySchedule]
+        self, adapter: Adapter, schedules: Sequence[AnySchedule], stop: RequestStop, now: float
     ) -> AsyncIterator[tuple[AnySchedule, PollResult | SessionListResult]]:
-        """Send one request, then several at a time; stop at an error that the others would also meet."""
-        shared_error: Exception | None = None
+        """Send one request, then several at a time; stop at an error that the others would also meet.
+
+        :param schedules: what to poll, first those whose deadline has been reached: they have no later poll, so only
+            an error of the account or the host keeps them from theirs.
+        :param stop: decides when to stop.
+        :param now: the deadlines until then have been reached.
+        """
         first = 0
-        while first < len(schedules) and shared_error is None:
+        while (
+            first < len(schedules)
+            and stop.shared_error is None
+            and (stop.error is None or schedules[first].next_deadline <= now)
+        ):
             batch = schedules[first : first + (_PARALLEL_REQUESTS if first else 1)]
             results = await asyncio.gather(*(self._send_request(adapter, schedule) for schedule in batch))
             for schedule, result in zip(batch, results, strict=True):
-                shared_error = shared_error or (result.error if isinstance(result.error, _SHARED_ERRORS) else None)
+                stop.add(result.error)
                 yield schedule, result
             first += len(batch)
         for schedule in schedules[first:]:
-            if shared_error is not None:
-                yield schedule, self._failure_result(schedule, shared_error)
+            if stop.error is not None:
+                yield schedule, self._failure_result(schedule, stop.error)
 
     async def _send_request(self, adapter: Adapter, schedule: AnySchedule) -> PollResult | SessionListResult:
         """Poll one list, or the artifact of one session."""

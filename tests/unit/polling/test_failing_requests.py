@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.model import SessionState
+from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
@@ -147,3 +147,40 @@ async def test_session_whose_requests_are_always_refused_delays_no_other(harness
     await harness.advance(600)
 
     assert [wait.done() for wait in waits] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("broken_count", [1, 8])
+async def test_broken_artifact_lets_no_other_miss_its_final_poll(harness: PollerHarness, broken_count: int) -> None:
+    """All have the same deadline, and the healthy artifact becomes ready after the last poll before it."""
+    vidinfra = harness.sandbox.vidinfra
+    script = {"artifacts_after": 3550, "recording": "completed"}
+    *broken, healthy = [vidinfra.create(f"Webinar {number}", script=script)[0] for number in range(broken_count + 1)]
+    for session_id in (*broken, healthy):
+        vidinfra.start(session_id)
+        vidinfra.end(session_id)
+    for session_id in broken:
+        path = f"*/sessions/{session_id}/recordings*"
+        harness.sandbox.faults.add("status", status=500, times=None, path=path, **ERROR)
+    *failing, wait = [
+        harness.start_wait(session_id, Artifact.RECORDING, poll_interval=600, timeout=3600, failures=100)
+        for session_id in (*broken, healthy)
+    ]
+    await harness.advance(4000)
+
+    assert wait.result().status is WaitStatus.SUCCESS
+    assert {one.result().status for one in failing} == {WaitStatus.TIMEOUT}
+
+
+async def test_artifacts_are_not_requested_after_a_refused_request(harness: PollerHarness) -> None:
+    vidinfra = harness.sandbox.vidinfra
+    ended, *sessions = vidinfra.create(count=4)
+    vidinfra.start(ended)
+    vidinfra.end(ended)
+    harness.start_wait(ended, Artifact.RECORDING)
+    harness.start_wait(sessions[0], LIVE)
+    await harness.advance(1)
+    harness.sandbox.faults.add("status", status=429, times=None, route="get_session", headers={"Retry-After": "5"})
+    harness.sandbox.log.clear()
+    await harness.advance(31)
+
+    assert harness.requests() == ["get_session"]

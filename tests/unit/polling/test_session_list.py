@@ -121,9 +121,7 @@ async def test_list_and_wait_share_polls_and_connection(harness: PollerHarness, 
     assert len(harness.opened) == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(401, AuthenticationError), (429, RateLimitedError), (503, ServerError)], ids=str
-)
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (429, RateLimitedError)], ids=str)
 async def test_failed_poll_is_delivered_and_costs_one_request(
     harness: PollerHarness, subscribe: Subscribe, status: int, kind: type[Exception]
 ) -> None:
@@ -139,6 +137,17 @@ async def test_failed_poll_is_delivered_and_costs_one_request(
 
     await harness.advance(120)
     assert all(subscriber.titles[-1] == set() for subscriber in subscribers)
+
+
+async def test_list_that_responds_with_an_error_fails_alone(harness: PollerHarness, subscribe: Subscribe) -> None:
+    failing, other = await subscribe(), await subscribe(SessionList(back=DAY, ahead=2 * DAY))
+    harness.sandbox.faults.add("status", status=503)
+    await harness.advance(1)
+
+    assert [[type(result.error) for result in one.results] for one in (failing, other)] == [
+        [ServerError],
+        [type(None)],
+    ]
 
 
 async def test_unsupported_list_does_not_delay_others(harness: PollerHarness, subscribe: Subscribe) -> None:
