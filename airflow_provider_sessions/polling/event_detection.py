@@ -30,7 +30,7 @@ from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import Artifact, Session, SessionState, Window
 from airflow_provider_sessions.polling.emitted_events import EmittedEvents, KnownSession, SessionEvent
-from airflow_provider_sessions.polling.wait_conditions import PollResult
+from airflow_provider_sessions.polling.wait_conditions import PollResult, make_deleted_session
 
 ARTIFACT_BY_EVENT: Mapping[SessionEvent, Artifact] = {
     SessionEvent.TRANSCRIPT_READY: Artifact.TRANSCRIPT,
@@ -160,7 +160,10 @@ def detect_in_check(
         return [], emitted
     if check.artifact is not None:
         return _detect_artifact(emitted, known, check, result, now)
-    session = _deleted_session(check.session_id, known, platform) if result.missing else result.session
+    session = result.session
+    if result.missing:
+        start = datetime.fromtimestamp(known.instant, UTC)
+        session = make_deleted_session(platform, check.session_id, title=known.title, scheduled_start=start)
     if session is None:
         return [], emitted
     if session.session_id != check.session_id:  # a request that was scheduled: the list has the session by its own id
@@ -284,17 +287,6 @@ def _detect_artifact(
     if status is None or not status.ready or result.session is None:
         return [], updated
     return [DetectedEvent(check.event, result.session, now)], updated
-
-
-def _deleted_session(session_id: str, known: KnownSession, platform: str) -> Session:
-    return Session(
-        platform=platform,
-        session_id=session_id,
-        title=known.title,
-        state=SessionState.CANCELED,
-        state_inferred=True,
-        scheduled_start=datetime.fromtimestamp(known.instant, UTC),
-    )
 
 
 def _with_session(emitted: EmittedEvents, session_id: str, known: KnownSession) -> EmittedEvents:

@@ -59,7 +59,7 @@ from airflow_provider_sessions.polling.subscriptions import (
     Target,
     TargetSchedule,
 )
-from airflow_provider_sessions.polling.wait_conditions import PollInterval, PollResult
+from airflow_provider_sessions.polling.wait_conditions import PollInterval, PollResult, make_deleted_session
 from airflow_provider_sessions.rate_limit.headers import DEFAULT_RETRY_AFTER
 
 Connect = Callable[[Adapter | None], Awaitable[Adapter]]
@@ -419,7 +419,11 @@ class Poller:
             session_id = schedule.target.session_id
             session = self._last_session(session_id)
             if error := errors.get(session_id):
-                yield schedule, self._failure_result(schedule, error, missing=isinstance(error, NotFoundError))
+                result = self._failure_result(schedule, error)
+                if isinstance(result, PollResult) and isinstance(error, NotFoundError):
+                    deleted = None if adapter.keeps_canceled else make_deleted_session(adapter.platform, session_id)
+                    result = replace(result, missing=True, deleted=deleted)
+                yield schedule, result
             elif schedule.target.artifact and session and session.state is SessionState.ENDED:
                 remaining.append(schedule)
             else:
@@ -472,12 +476,10 @@ class Poller:
         except Exception as failure:  # noqa: BLE001 - subscribers receive it and log it with its traceback
             return self._failure_result(schedule, failure)
 
-    def _failure_result(
-        self, schedule: AnySchedule, failure: Exception, *, missing: bool = False
-    ) -> PollResult | SessionListResult:
+    def _failure_result(self, schedule: AnySchedule, failure: Exception) -> PollResult | SessionListResult:
         if isinstance(schedule.target, SessionList):
             return SessionListResult(None, failure, self._clock.now())
-        return PollResult(session=self._last_session(schedule.target.session_id), error=failure, missing=missing)
+        return PollResult(session=self._last_session(schedule.target.session_id), error=failure)
 
     async def _poll_sessions(
         self, adapter: Adapter, session_ids: Collection[str], interval: float, at_deadline: Collection[str]

@@ -26,6 +26,7 @@ from airflow_provider_sessions.polling.wait_conditions import (
     WaitResult,
     WaitStatus,
     evaluate_condition,
+    make_deleted_session,
 )
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -60,9 +61,10 @@ async def poll_once(adapter: Adapter, condition: WaitCondition, session_id: str)
     except (InputError, UnsupportedError):
         raise
     except SessionsError as failure:
-        return PollResult(
-            session=session, error=failure, missing=session is None and isinstance(failure, NotFoundError)
-        )
+        if session is not None or not isinstance(failure, NotFoundError):
+            return PollResult(session=session, error=failure)
+        deleted = None if adapter.keeps_canceled else make_deleted_session(adapter.platform, session_id)
+        return PollResult(error=failure, missing=True, deleted=deleted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +115,15 @@ async def wait_for(wait: Wait, poller: Poller) -> WaitResult:
             wait_log.log_poll(polled, history, result)
             last = polled if polled.session is not None else PollResult(session=last.session, error=polled.error)
             if result.status is not WaitStatus.WAITING:
-                return replace(result, session=last.session)
+                return replace(result, session=_describe_deleted(result.session, last.session) or last.session)
             del polled, result  # thousands of waits would hold one each until the next poll
+
+
+def _describe_deleted(deleted: Session | None, last: Session | None) -> Session | None:
+    """Return a session that was deleted, with what was last known of it; None if it was not deleted."""
+    if deleted is None or last is None:
+        return deleted
+    return last.model_copy(update={"state": deleted.state, "state_inferred": deleted.state_inferred})
 
 
 def _describe_timeout(wait: Wait, last: PollResult, why_no_final_poll: str) -> str:

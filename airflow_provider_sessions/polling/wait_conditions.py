@@ -8,6 +8,7 @@ sends a request.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
@@ -119,6 +120,7 @@ class PollResult:
     :param artifact: the status of the awaited artifact; None until the session has ended, and for a state.
     :param error: why the poll failed.
     :param missing: whether the error means that this session does not exist.
+    :param deleted: the missing session as canceled, on platforms that delete a session to cancel it.
     :param poll_interval: the actual interval between polls, if it is longer than requested.
     """
 
@@ -126,7 +128,22 @@ class PollResult:
     artifact: ArtifactStatus | None = None
     error: Exception | None = None
     missing: bool = False
+    deleted: Session | None = None
     poll_interval: PollInterval | None = None
+
+
+def make_deleted_session(
+    platform: str, session_id: str, *, title: str | None = None, scheduled_start: datetime | None = None
+) -> Session:
+    """Return a session that was deleted, as canceled."""
+    return Session(
+        platform=platform,
+        session_id=session_id,
+        title=title,
+        state=SessionState.CANCELED,
+        state_inferred=True,
+        scheduled_start=scheduled_start,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +220,8 @@ class WaitResult:
 
     :param message: the reason, as one sentence for the log.
     :param error: the error, if a single one ends the wait.
-    :param session: the last known session; set at the end of a wait by :func:`.wait.wait_for`.
+    :param session: the session that met the condition by being deleted; at the end of a wait, :func:`.wait.wait_for`
+        sets the last known one.
     """
 
     status: WaitStatus
@@ -253,8 +271,9 @@ def evaluate_condition(
     401, 403, 400, 409, 422, an invalid     fails the wait after ``limits.refused`` in a row; after a 401 the
     connection                              connection is read again before the next poll
     404 for this session                    ends the wait after ``limits.missing`` in a row: ``failed`` if the
-                                            session was never found, else ``unreachable``, since it was deleted
-                                            (some platforms delete a session to cancel it)
+                                            session was never found, else ``unreachable``, since it was deleted;
+                                            but ``success`` for ``canceled``, if the platform deletes a session to
+                                            cancel it
     anything else: no response, 5xx, an     fails the wait after ``limits.failures`` in a row
     invalid response, a bug in this
     package
@@ -266,7 +285,10 @@ def evaluate_condition(
     :param limits: how many consecutive failed polls end the wait.
     """
     if result.error is not None:
-        return _evaluate_failure(result.error, _classify_failure(result), history, limits)
+        if condition == _CANCELED and result.deleted is not None and _was_deleted(result, history, limits):
+            message = f"{_describe_state(result.deleted)}: it existed before and has been deleted"
+            return WaitResult(WaitStatus.SUCCESS, message, session=result.deleted)
+        return _evaluate_failure(result.error, result, history, limits)
     session = result.session
     if session is None:
         return WaitResult(WaitStatus.WAITING, "The session has not been polled yet")
@@ -275,6 +297,7 @@ def evaluate_condition(
     return _evaluate_artifact(condition.artifact, session, result.artifact)
 
 
+_CANCELED = StateCondition(SessionState.CANCELED)
 _MILESTONES = (SessionState.REQUESTED, SessionState.SCHEDULED, SessionState.LIVE, SessionState.ENDED)
 _STATES_THAT_MEET = {
     SessionState.REQUESTED: frozenset(_MILESTONES),
@@ -327,13 +350,18 @@ def _classify_failure(result: PollResult) -> _FailureKind:
     return _FailureKind.OTHER
 
 
-def _evaluate_failure(error: Exception, kind: _FailureKind, history: PollHistory, limits: FailureLimits) -> WaitResult:
-    text = f"{type(error).__name__}: {error}"
+def _was_deleted(result: PollResult, history: PollHistory, limits: FailureLimits) -> bool:
+    """Whether the session was found before, and enough polls in a row have not found it."""
+    return result.missing and history.seen and _has_reached(limits.missing, history.missing)
+
+
+def _evaluate_failure(error: Exception, result: PollResult, history: PollHistory, limits: FailureLimits) -> WaitResult:
+    kind, text = _classify_failure(result), f"{type(error).__name__}: {error}"
     if kind is _FailureKind.PERMANENT:
         return WaitResult(WaitStatus.FAILED, text, error)
     if kind is _FailureKind.RATE_LIMITED:
         return WaitResult(WaitStatus.WAITING, text)
-    if kind is _FailureKind.MISSING and history.seen and _has_reached(limits.missing, history.missing):
+    if _was_deleted(result, history, limits):
         return WaitResult(WaitStatus.UNREACHABLE, f"The session existed before and has been deleted: {text}")
     counts = (
         (limits.failures, history.failures),

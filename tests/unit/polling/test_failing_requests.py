@@ -1,7 +1,8 @@
-"""Requests that fail for one session, for the account, or for all: what the waits of one connection notice."""
+"""Requests that fail for one session, for the account, or for all, and deleted sessions: what waits notice of them."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,11 +12,18 @@ from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
-from airflow_provider_sessions.polling.wait_conditions import WaitStatus
+from airflow_provider_sessions.polling.wait import poll_once
+from airflow_provider_sessions.polling.wait_conditions import (
+    FailureLimits,
+    PollHistory,
+    StateCondition,
+    WaitStatus,
+    evaluate_condition,
+)
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from tests.unit.polling.conftest import PollerHarness
 
-LIVE, ENDED = SessionState.LIVE, SessionState.ENDED
+LIVE, ENDED, CANCELED = SessionState.LIVE, SessionState.ENDED, SessionState.CANCELED
 ERROR = {"body": {"success": False, "error": "broken"}}
 
 
@@ -184,3 +192,46 @@ async def test_artifacts_are_not_requested_after_a_refused_request(harness: Poll
     await harness.advance(31)
 
     assert harness.requests() == ["get_session"]
+
+
+@pytest.mark.parametrize("name", ["vidinfra", "sessions_us"])
+async def test_wait_for_canceled_succeeds_where_canceling_deletes(harness: PollerHarness, name: str) -> None:
+    platform = connect_to(harness, name)
+    [session_id] = platform.create("Launch", scheduled_start=harness.clock.now() + timedelta(days=1))
+    canceled, live = harness.start_wait(session_id, CANCELED), harness.start_wait(session_id, LIVE)
+    await harness.advance(10)
+    await (await harness.connect(None)).cancel(session_id)
+    await harness.advance(2 * 3600)
+
+    result = canceled.result()
+    assert result.status is WaitStatus.SUCCESS
+    assert "has been deleted" in result.message
+    assert result.session is not None
+    assert (result.session.state, result.session.title) == (CANCELED, "Launch")
+    assert live.result().status is WaitStatus.UNREACHABLE
+
+
+async def test_wait_for_canceled_continues_after_a_restart(harness: PollerHarness) -> None:
+    """The session was deleted meanwhile; an unknown id, which was never found, is no canceled session."""
+    [session_id] = harness.sandbox.vidinfra.create()
+    harness.sandbox.vidinfra.delete(session_id)
+    found, unknown = harness.start_wait(session_id, CANCELED, seen=True), harness.start_wait(session_id, CANCELED)
+    await harness.advance(300)
+
+    result = found.result()
+    assert result.status is WaitStatus.SUCCESS
+    assert result.to_event()["session"]["state"] == "canceled"
+    assert unknown.result().status is WaitStatus.FAILED
+
+
+async def test_poll_without_a_poller_shows_that_a_session_was_deleted(harness: PollerHarness) -> None:
+    """As sensors poll that are not deferred."""
+    [session_id] = harness.sandbox.vidinfra.create()
+    adapter, condition = await harness.connect(None), StateCondition(CANCELED)
+    history = PollHistory().add(await poll_once(adapter, condition, session_id))
+    await adapter.cancel(session_id)
+    for _ in range(3):
+        polled = await poll_once(adapter, condition, session_id)
+        history = history.add(polled)
+
+    assert evaluate_condition(condition, polled, history, FailureLimits()).status is WaitStatus.SUCCESS
