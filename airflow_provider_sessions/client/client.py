@@ -218,7 +218,8 @@ class Client:
             raise TypeError(f"{call.route.name}: its pages have no numbers")
         query = paging.at(number)
         items, meta = await self._send(call, {**call.query, **query})
-        return items, paging.total(Page(query=query, items=len(items), seen=len(items), meta=meta))
+        page = Page(query=query, items=len(items), seen=len(items), meta=meta, route=call.route.name)
+        return items, paging.total(page)
 
     async def pages(
         self,

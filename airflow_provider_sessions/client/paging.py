@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from airflow_provider_sessions.errors import MalformedResponseError, PagingError
+from airflow_provider_sessions.messages import quote_value
 
 T = TypeVar("T")
 
 MAX_PAGES = 20_000
+_DIGITS = re.compile("[0-9]{1,18}")
 _PAGES_PER_GUESS = 8
 """Full pages read for each page that is requested ahead though it may not exist."""
 
@@ -31,12 +34,14 @@ class Page:
     :param items: how many items it holds.
     :param seen: how many items the pages up to this one hold together.
     :param meta: what stands beside the list in the response (``total``, ``page``, ``limit``, ``pagy``).
+    :param route: the endpoint's name, for errors.
     """
 
     query: Mapping[str, Any]
     items: int
     seen: int
     meta: Mapping[str, Any]
+    route: str
 
 
 class Paging(Protocol):
@@ -64,8 +69,26 @@ class NumberedPaging(Paging, Protocol):
         """Return the query of a page by its number, from 1."""
 
 
-def _get_count(meta: Mapping[str, Any], name: str) -> int | None:
-    value = meta.get(name)
+def get_count(fields: Mapping[str, Any], name: str, route: str) -> int | None:
+    """Return a number that stands beside a list, as a number or a text of digits; None if it is missing or null.
+
+    :param fields: the fields beside the list.
+    :param name: the field.
+    :param route: the endpoint's name, for errors.
+    :raises MalformedResponseError: it is something else: without it the list might be cut off.
+    """
+    value = fields.get(name)
+    count = _parse_count(value)
+    if count is None and value is not None:
+        raise MalformedResponseError(f"{route}: {name} of the list is {quote_value(value)} instead of a number")
+    return count
+
+
+def _parse_count(value: object) -> int | None:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
@@ -73,7 +96,7 @@ def _has_next(page: Page, total: int | None, requested: int | None) -> bool:
     """Whether another page follows: by the total, or else by whether this page is full."""
     if total is not None:
         return page.seen < total
-    limit = _get_count(page.meta, "limit") or requested
+    limit = get_count(page.meta, "limit", page.route) or requested
     return limit is not None and page.items >= min(limit, requested or limit)
 
 
@@ -114,7 +137,7 @@ class PageLimit:
 
     def total(self, page: Page) -> int | None:
         """Return ``total`` of the response."""
-        return _get_count(page.meta, "total")
+        return get_count(page.meta, "total", page.route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +162,7 @@ class LimitOffset:
 
     def total(self, page: Page) -> int | None:
         """Return ``total`` of the response."""
-        return _get_count(page.meta, "total")
+        return get_count(page.meta, "total", page.route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +239,7 @@ class Walk:
         """
         self._page_count += 1
         self._seen += len(keys)
-        self._page = page = Page(query=query, items=len(keys), seen=self._seen, meta=meta)
+        self._page = page = Page(query=query, items=len(keys), seen=self._seen, meta=meta, route=self.route)
         self._detect_change(self.paging.total(page), keys)
         self._check_repetition(query, keys)
         following = self.paging.after(page)
@@ -271,7 +294,7 @@ class Walk:
 
 def _describe_counts(meta: Mapping[str, Any]) -> str:
     """Return the numbers beside a list, without anything else."""
-    counts = {name: _get_count(meta, name) for name in meta}
+    counts = {name: _parse_count(value) for name, value in meta.items()}
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count is not None) or "no total"
 
 

@@ -175,7 +175,7 @@ def unwrap(content: Any, keys: tuple[str, ...], *, is_list: bool = False) -> Unw
         if isinstance(content, dict) and key in content:
             meta = content
             content = content[key]
-    if content is None and ((is_list and keys[-1:] and keys[-1] in meta) or meta.get("total") == 0):
+    if content is None and ((is_list and keys[-1:] and keys[-1] in meta) or meta.get("total") in (0, "0")):
         content = []
     # Without the content itself: the rest is kept longer than the decoded response should be.
     return Unwrapped(content, {key: value for key, value in meta.items() if value is not content})

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
-from airflow_provider_sessions.client.paging import Page
+from airflow_provider_sessions.client.paging import Page, get_count
+from airflow_provider_sessions.errors import MalformedResponseError
+from airflow_provider_sessions.messages import quote_value
 from airflow_provider_sessions.platforms.prevail.models import (
     CancelResponse,
     RecordingItem,
@@ -43,20 +45,21 @@ class Pagy:
     def after(self, page: Page) -> Mapping[str, Any] | None:
         """Return the query of the next page; None after the last one, or if the response has no ``pagy``."""
         pagy = _get_pagy(page)
-        number, pages = pagy.get("page"), pagy.get("pages")
-        if not isinstance(number, int) or not isinstance(pages, int) or number >= pages:
+        number, pages = get_count(pagy, "page", page.route), get_count(pagy, "pages", page.route)
+        if number is None or pages is None or number >= pages:
             return None
         return {"page": int(page.query.get("page", 1)) + 1}
 
     def total(self, page: Page) -> int | None:
         """Return the number of items in all pages."""
-        count = _get_pagy(page).get("count")
-        return count if isinstance(count, int) else None
+        return get_count(_get_pagy(page), "count", page.route)
 
 
 def _get_pagy(page: Page) -> Mapping[str, Any]:
     found = page.meta.get("pagy")
-    return found if isinstance(found, Mapping) else {}
+    if found is not None and not isinstance(found, Mapping):
+        raise MalformedResponseError(f"{page.route}: pagy of the list is {quote_value(found)} instead of an object")
+    return found or {}
 
 
 def _request_body(

@@ -69,8 +69,10 @@ async def test_numbered_pages_that_end_with_a_full_one_cost_one_more_request() -
 
 
 @pytest.mark.parametrize("paging", [PageLimit(100), LimitOffset(100)])
-@pytest.mark.parametrize("said", [{"total": 7}, {"limit": 2}, {"total": 7, "limit": 2}])
-async def test_a_page_may_hold_fewer_items_than_requested(paging: Paging, said: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "said", [{"total": 7}, {"limit": 2}, {"total": 7, "limit": 2}, {"total": "7"}, {"limit": "2"}, {"total": 7.0}]
+)
+async def test_a_page_may_hold_fewer_items_than_requested(paging: Paging, said: dict[str, Any]) -> None:
     def responder(request: Received) -> Responder:
         start = int(request.query.get("offset", (int(request.query.get("page", 1)) - 1) * 2))
         return page_of(ITEMS[start : start + 2], **said)
@@ -115,6 +117,7 @@ async def test_a_list_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     [
         {"data": {"things": [], "total": 0}},
         {"data": {"things": None, "total": 0}},
+        {"data": {"things": None, "total": "0"}},
         {"data": {"things": None}},
         {"data": []},
     ],
@@ -280,19 +283,26 @@ def test_items_that_stay_are_found_once_whatever_else_changes(data: st.DataObjec
             return
 
 
-def test_an_invalid_total_is_ignored() -> None:
-    for said in ("7", None, True, -1, 7.5):
-        page = Page(query={}, items=2, seen=2, meta={"total": said})
-        assert PageLimit(2).total(page) is None
-        assert LimitOffset(2).total(page) is None
+@pytest.mark.parametrize("name", ["total", "limit"])
+@pytest.mark.parametrize("said", ["many", "7 items", "", True, -1, 7.5, "9" * 5000, {"value": 7}], ids=type)
+async def test_a_count_that_cannot_be_read_is_an_error(name: str, said: Any) -> None:
+    """Without it the list might be cut off."""
+    async with RawServer((page_of(ITEMS[:2], **{name: said}),)) as server:
+        with pytest.raises(MalformedResponseError, match=f"list_things: {name} of the list is .* instead of a number"):
+            await walk(server, PageLimit(100))
+
+
+async def test_a_count_may_be_null() -> None:
+    async with RawServer((page_of(ITEMS[:2], total=None, limit=None),)) as server:
+        assert await walk(server, PageLimit(100)) == ITEMS[:2]
 
 
 def test_a_list_without_documented_pages_is_continued_only_if_items_are_missing() -> None:
     unpaged = PageLimit(limit=None)
     assert unpaged.first() == {}
-    assert unpaged.after(Page(query={}, items=5, seen=5, meta={})) is None
-    assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 5})) is None
-    assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 9})) == {"page": 2}
+    assert unpaged.after(Page(query={}, items=5, seen=5, meta={}, route="r")) is None
+    assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 5}, route="r")) is None
+    assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 9}, route="r")) == {"page": 2}
 
 
 def test_pages_are_prefetched_up_to_the_expected_total() -> None:
