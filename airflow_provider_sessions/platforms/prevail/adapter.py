@@ -36,6 +36,7 @@ from airflow_provider_sessions.client.call import is_id
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
+    ApiError,
     ConflictError,
     InputError,
     MalformedResponseError,
@@ -75,7 +76,7 @@ from airflow_provider_sessions.platforms.list_items import (
     may_match,
     skip_unknown_states,
 )
-from airflow_provider_sessions.platforms.poll_strategy import get_each, keep_polled
+from airflow_provider_sessions.platforms.poll_strategy import SHARED_ERRORS, get_each, keep_polled
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.artifacts import map_participants, map_recordings, map_transcript
 from airflow_provider_sessions.platforms.prevail.auth import DIALECT, SignedTokenAuth
@@ -541,7 +542,10 @@ class PrevailAdapter(Adapter):
         return session
 
     async def _resolve(self, item: SessionListItem | None, request: RequestRecord | None) -> ListedSession | None:
-        """Return a session of the two lists. Polls check its recordings only after its planned end."""
+        """Return a session of the two lists. Polls check its recordings only after its planned end.
+
+        An error response to that fails an export. A poll of many sessions does without.
+        """
         try:
             found = self._combine(item, request)
         except UnknownStateError as unknown:
@@ -552,7 +556,15 @@ class PrevailAdapter(Adapter):
         planned = session.scheduled_end
         is_due = planned is not None and planned <= self.client.clock.now()
         is_poll = self.client.traffic_class is TrafficClass.POLL
-        return await self._check_recordings(session) if is_due or not is_poll else session
+        if is_poll and not is_due:
+            return session
+        try:
+            return await self._check_recordings(session)
+        except ApiError as error:
+            if not is_poll or isinstance(error, SHARED_ERRORS):
+                raise
+            self._log_unread_recordings(session, error)
+            return session
 
     async def _check_recordings(self, session: Session) -> Session:
         """Return a session, as ended if it has recordings; they are requested only if they can decide (rule 2)."""
@@ -561,8 +573,11 @@ class PrevailAdapter(Adapter):
         try:
             return as_ended(session) if is_open and await self._list_recordings(session.session_id) else session
         except ResponseError as error:
-            self.warnings.log_fields(f"session {session.session_id!r}", {"the recordings": str(error)})
+            self._log_unread_recordings(session, error)
             return session
+
+    def _log_unread_recordings(self, session: Session, error: SessionsError) -> None:
+        self.warnings.log_fields(f"session {session.session_id!r}", {"the recordings": str(error)})
 
 
 def _starts_at(session: Session, start: datetime) -> bool:

@@ -16,7 +16,14 @@ from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import ConflictError, InputError, NotFoundError, ResponseError, SessionsError
+from airflow_provider_sessions.errors import (
+    ApiError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    ResponseError,
+    SessionsError,
+)
 from airflow_provider_sessions.model import (
     Booking,
     Event,
@@ -46,7 +53,13 @@ from airflow_provider_sessions.platforms.list_items import (
     skip_items_without_id,
     skip_unknown_states,
 )
-from airflow_provider_sessions.platforms.poll_strategy import PageSearch, get_each, keep_final, keep_polled
+from airflow_provider_sessions.platforms.poll_strategy import (
+    SHARED_ERRORS,
+    PageSearch,
+    get_each,
+    keep_final,
+    keep_polled,
+)
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.artifacts import map_transcripts
 from airflow_provider_sessions.platforms.sessions_us.auth import DIALECT, check_key_role, get_key_role
@@ -362,12 +375,19 @@ class SessionsUsAdapter(Adapter):
                 return
 
     async def _get_if_unclear(self, item: ListItem) -> ListedSession:
-        """Return a session of a list, requested by itself if the list leaves out whether it is live."""
+        """Return a session of a list, requested by itself if the list leaves out whether it is live.
+
+        An error response to that fails an export. A poll of many sessions does without.
+        """
         if not self._is_unclear(item):
             return item.listed
         try:
             return await self._get_and_search(item.key)
         except (NotFoundError, ResponseError):
+            return item.listed
+        except ApiError as error:
+            if self.client.traffic_class is not TrafficClass.POLL or isinstance(error, SHARED_ERRORS):
+                raise
             return item.listed
 
     async def participants(self, session: Session) -> list[Participant]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
+from airflow_provider_sessions.polling.subscriptions import SessionList
 from airflow_provider_sessions.polling.wait import poll_once
 from airflow_provider_sessions.polling.wait_conditions import (
     FailureLimits,
@@ -235,3 +237,27 @@ async def test_poll_without_a_poller_shows_that_a_session_was_deleted(harness: P
         history = history.add(polled)
 
     assert evaluate_condition(condition, polled, history, FailureLimits()).status is WaitStatus.SUCCESS
+
+
+@pytest.mark.parametrize("name", ["sessions_us", "prevail"])
+async def test_list_shows_a_session_whose_own_request_fails(harness: PollerHarness, name: str) -> None:
+    """It is requested by itself for what the list leaves out: whether it is live, or has recordings."""
+    platform = connect_to(harness, name)
+    plan: dict[str, Any] = {"scheduled_start": harness.clock.now()}
+    if name == "sessions_us":
+        platform.settings.list_actual_start = False
+    else:
+        plan["estimated_duration"] = 0.5
+    [broken, healthy] = [platform.create(title, **plan)[0] for title in ("Broken", "Healthy")]
+    platform.start(broken)
+    await harness.advance(2700)
+    harness.sandbox.faults.add("status", status=500, times=None, path=f"*/{broken}*", **ERROR)
+    day = timedelta(days=1)
+    async with harness.poller().subscribe_to_list(SessionList(back=day, ahead=day), 30.0) as subscription:
+        polled = asyncio.ensure_future(subscription.get())
+        await harness.advance(10)
+
+    sessions = polled.result().sessions
+    assert sessions is not None
+    assert {session.session_id for session in sessions} == {broken, healthy}
+    assert harness.sandbox.log.entries(path=f"*/{broken}*")
