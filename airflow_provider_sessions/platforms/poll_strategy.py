@@ -207,7 +207,6 @@ class PageSearch:
         :param wanted: ids.
         :param key_of: returns an item's id.
         """
-        self._was_stopped = True
         _, pages = self._plan(wanted)
         expected = {key for key in wanted if self._pages.get(key, 1) <= pages}
         found: set[str] = set()
@@ -215,6 +214,7 @@ class PageSearch:
         while expected and (page < pages or in_vain < len(expected) - 1):
             before = len(found)
             page += 1
+            self._was_stopped = True
             for _ in range(self._page_size):
                 item = await anext(items, None)
                 if item is None:
@@ -228,7 +228,7 @@ class PageSearch:
                     expected.discard(key)
                     self._pages[key] = page
                     yield key, item
+            self._was_stopped = False
             in_vain += len(found) == before
         for key in expected:
             self._pages[key] = page + 1
-        self._was_stopped = False

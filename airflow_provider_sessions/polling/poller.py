@@ -72,6 +72,8 @@ _PARALLEL_REQUESTS = 8
 """Requests sent at the same time, once the first request of a poll has succeeded."""
 _MAX_BLOCK = 3600.0
 """Seconds without polls after a response, which may be misread. The next poll receives another one."""
+_OVERDUE = 5
+"""Artifacts and lists that are requested before the sessions, if an error stopped these last time."""
 _TIME_TOLERANCE = 0.001
 """Seconds that a timer may fire too early."""
 _IDLE_SLEEP = 60.0
@@ -113,6 +115,7 @@ class Poller:
         # None if polls come as often as requested.
         self._actual_interval: PollInterval | None = None
         self._failures = 0
+        self._were_sessions_stopped = False
         # Until then no polls, except at deadlines: after failures, and while blocked.
         self._paused_until = 0.0
         # Until then no polls at all: the platform refuses requests (429, Retry-After).
@@ -404,13 +407,28 @@ class Poller:
     async def _poll_targets(
         self, due: Collection[AnySchedule], interval: float
     ) -> AsyncIterator[tuple[AnySchedule, PollResult | SessionListResult]]:
-        """Poll all sessions that are due together, then their artifacts and lists one by one."""
+        """Poll all sessions that are due together, then their artifacts and lists one by one.
+
+        If the sessions were stopped by an error last time, some of the others come first. Otherwise these would have no
+        turn, if the account never allows as many requests as the sessions take.
+        """
         adapter = await self._connected_adapter()
         due = [schedule for schedule in due if schedule.subscribers]  # the others have left meanwhile
         self._start_request_timer()
-        session_schedules = [schedule for schedule in due if isinstance(schedule.target, PollTarget)]
         now = self._now() + _TIME_TOLERANCE
+        if self._were_sessions_stopped:
+            self._were_sessions_stopped, stop = False, RequestStop()
+            first = sorted(filter(self._is_ready, due), key=lambda schedule: schedule.requested_at)[:_OVERDUE]
+            async for schedule_and_result in self._send_requests(adapter, first, stop, now):
+                yield schedule_and_result
+            due = [schedule for schedule in due if schedule not in first]
+            if stop.shared_error is not None:
+                for schedule in due:
+                    yield schedule, self._failure_result(schedule, stop.shared_error)
+                return
+        session_schedules = [schedule for schedule in due if isinstance(schedule.target, PollTarget)]
         at_deadline = {schedule.target.session_id for schedule in session_schedules if schedule.next_deadline <= now}
+        self._were_sessions_stopped = True
         errors = await self._poll_sessions(
             adapter, {schedule.target.session_id for schedule in session_schedules}, interval, at_deadline
         )
@@ -424,7 +442,7 @@ class Poller:
                     deleted = None if adapter.keeps_canceled else make_deleted_session(adapter.platform, session_id)
                     result = replace(result, missing=True, deleted=deleted)
                 yield schedule, result
-            elif schedule.target.artifact and session and session.state is SessionState.ENDED:
+            elif self._is_ready(schedule):
                 remaining.append(schedule)
             else:
                 yield schedule, PollResult(session=session)
@@ -432,8 +450,16 @@ class Poller:
         remaining.sort(key=lambda schedule: (schedule.next_deadline > now, schedule.requested_at))
         stop = RequestStop()
         stop.shared_error = next((error for error in errors.values() if isinstance(error, SHARED_ERRORS)), None)
+        self._were_sessions_stopped = stop.shared_error is not None
         async for schedule_and_result in self._send_requests(adapter, remaining, stop, now):
             yield schedule_and_result
+
+    def _is_ready(self, schedule: AnySchedule) -> bool:
+        """Whether a target takes a request of its own: a list, or an artifact of a session that has ended."""
+        if isinstance(schedule.target, SessionList):
+            return True
+        session = self._last_session(schedule.target.session_id)
+        return schedule.target.artifact is not None and session is not None and session.state is SessionState.ENDED
 
     async def _send_requests(
         self, adapter: Adapter, schedules: Sequence[AnySchedule], stop: RequestStop, now: float

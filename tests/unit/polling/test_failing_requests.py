@@ -181,6 +181,28 @@ async def test_broken_artifact_lets_no_other_miss_its_final_poll(harness: Poller
     assert {one.result().status for one in failing} == {WaitStatus.TIMEOUT}
 
 
+async def test_artifacts_have_their_turn_although_the_sessions_are_refused(harness: PollerHarness) -> None:
+    """Every fourth request of the account is refused, and the sessions take ten."""
+    platform = connect_to(harness, "sessions_us")
+    script = {"artifacts_after": 300}
+    [ended] = platform.create(ended_at=harness.clock.now(), duration=1800, script=script)
+    sessions = platform.create(count=10)
+    await harness.advance(60)
+    platform.create(count=1000)
+    transcript = harness.start_wait(ended, Artifact.TRANSCRIPT, poll_interval=60)
+    await harness.advance(10)
+    for number in range(500):
+        harness.sandbox.faults.add(
+            "status", status=429, times=1, skip=4 * number + 3, platform="sessions_us", headers={"Retry-After": "5"}
+        )
+    for session_id in sessions:
+        harness.start_wait(session_id, LIVE, poll_interval=60)
+    await harness.advance(1800)
+
+    assert transcript.done()
+    assert transcript.result().status is WaitStatus.SUCCESS
+
+
 async def test_artifacts_are_not_requested_after_a_refused_request(harness: PollerHarness) -> None:
     vidinfra = harness.sandbox.vidinfra
     ended, *sessions = vidinfra.create(count=4)
