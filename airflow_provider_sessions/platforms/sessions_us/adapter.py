@@ -279,7 +279,7 @@ class SessionsUsAdapter(Adapter):
                 self._page_search.exclude(key)
             else:
                 polled[key] = item.result
-        # The default rate limit lets no two through at a time.
+        # One at a time: with a low rate limit, the last of several would wait longer than a request may.
         await get_each(self._get_and_search, [key for key in wanted if key not in polled], polled, concurrent=1)
 
     async def _get_and_search(self, session_id: str) -> Session:
