@@ -220,7 +220,7 @@ class _SessionSensor(BaseSensorOperator):
             log.info("%s; waiting for %s", result.message, condition)
         elif polled.error is not None:
             log.warning("The poll failed with %s: %s", type(polled.error).__name__, polled.error)
-        return replace(result, session=polled.session), history
+        return replace(result, session=result.session or polled.session), history
 
     def _poll_session(self, context: Context, condition: WaitCondition) -> PollResult:
         """Poll once. A connection that cannot be read is a failed poll if an earlier poke has read it."""

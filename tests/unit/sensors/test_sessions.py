@@ -346,6 +346,19 @@ def test_unknown_connection_fails_the_task_at_once(context: dict[str, Any], fiel
         sensor.execute(context) if sensor.deferrable else sensor.poke(context)
 
 
+def test_poke_returns_the_session_that_was_deleted_to_cancel_it(
+    vidinfra: Any, session_id: str, context: dict[str, Any]
+) -> None:
+    sensor = state_sensor(session_id, state="canceled", deferrable=False)
+    assert sensor.poke(context) is False
+    vidinfra.delete(session_id)
+    assert sensor.poke(context) is False
+    assert sensor.poke(context) is False
+
+    done = sensor.poke(context)
+    assert (done.xcom_value["session_id"], done.xcom_value["state"]) == (session_id, "canceled")
+
+
 def test_poke_detects_a_deleted_session(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
     sensor = state_sensor(session_id, deferrable=False)
     assert sensor.poke(context) is False
