@@ -13,11 +13,12 @@ from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, EntryStatus
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, EntryStatus, LedgerSession
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.repair import forget, read_ledger, rebuild_latest, repair, verify
 from airflow_provider_sessions.export.run import ExportTarget
 from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, resolve_redaction
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
@@ -31,9 +32,12 @@ KEEP_ALL = "none"
 
 @command
 def list_pending(arguments: Namespace) -> None:
-    """Print what is not exported yet, the longest pending first: one row for each dataset of a session."""
+    """Print what is not exported yet, the longest pending first: one row for each dataset of a session.
+
+    :raises InputError: the ledger is empty, as at a wrong path or with another format.
+    """
     with _open_target(arguments) as target:
-        ledger = read_ledger(hook_for(arguments.conn_id), target)
+        ledger = _read_ledger(arguments, target)
     rows = [
         {
             "session_id": session_id,
@@ -48,6 +52,8 @@ def list_pending(arguments: Namespace) -> None:
         if entry.status is EntryStatus.PENDING
     ]
     print_rows(sorted(rows, key=lambda row: (row["since"], row["session_id"], row["dataset"])), arguments.output)
+    if not rows:
+        _note(f"Nothing is pending: the ledger holds {format_count(len(ledger), 'session')}")
 
 
 @command
@@ -64,8 +70,7 @@ def verify_ledger(arguments: Namespace) -> None:
             datasets=parse_datasets(arguments.datasets),
             redaction=_read_redaction(arguments),
         )
-        if not findings and not read_ledger(hook, target):
-            raise InputError("the ledger of this place and format is empty, so nothing was compared: check where it is")
+        compared = 0 if findings else len(_read_ledger(arguments, target))
     rows: list[Row] = [
         {"session_id": one.session_id, "dataset": one.dataset, "status": one.status.value, "reason": one.reason}
         for one in findings
@@ -73,6 +78,7 @@ def verify_ledger(arguments: Namespace) -> None:
     print_rows(rows, arguments.output)
     if rows:
         raise SystemExit(1)
+    _note(f"{format_count(compared, 'session')} of the ledger compared: no difference")
 
 
 @command
@@ -100,7 +106,7 @@ def forget_sessions(arguments: Namespace) -> None:
     ]
     print_rows(rows, arguments.output)
     if dry_run:
-        print("Nothing was changed; repeat this with --yes to export them again", file=sys.stderr)  # noqa: T201
+        _note("Nothing was changed; repeat this with --yes to export them again")
 
 
 @command
@@ -111,6 +117,23 @@ def rebuild_latest_files(arguments: Namespace) -> None:
     with _open_target(arguments) as target:
         days = rebuild_latest(hook_for(arguments.conn_id), cast(FileTarget, target))
     print_rows([{"days": days}], arguments.output)
+
+
+def _note(text: str) -> None:
+    """Print a sentence beside the rows, which may be read by another program."""
+    print(text, file=sys.stderr)  # noqa: T201 - a command's output
+
+
+def _read_ledger(arguments: Namespace, target: ExportTarget) -> dict[str, LedgerSession]:
+    """Return what the ledger holds.
+
+    :raises InputError: nothing.
+    """
+    ledger = read_ledger(hook_for(arguments.conn_id), target)
+    if not ledger:
+        where = "--path and --format" if arguments.path else "--sql-conn-id, --schema and --table-prefix"
+        raise InputError(f"there is no ledger of this account here, or it is empty: check {where}")
+    return ledger
 
 
 @contextmanager

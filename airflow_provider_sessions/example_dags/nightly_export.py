@@ -36,7 +36,7 @@ with DAG(
     # A day of UTC, because dt= in the paths of the files is the UTC day on which a session ended.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     # The first day to export: set your own.
-    start_date=datetime(2026, 11, 1, tzinfo=UTC),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},

@@ -229,7 +229,7 @@ def _has_send_ids(found: _FoundSessions) -> bool:
 def _make_too_early_error(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> TooEarlyError:
     until = record.pending_until(_LATE_REQUEST_SECONDS)
     return TooEarlyError(
-        f"{adapter.platform} may still carry out an earlier try's request for {draft.title!r}, which got no response; "
+        f"{adapter.platform} may still carry out an earlier try's request for {draft.title!r}, if that sent one; "
         f"no other is sent before {format_clock_time(until)}, and then only if the session does not exist",
         until,
     )

@@ -105,7 +105,7 @@ def check_no_send_pending(record: SendRecord) -> None:
     if record.has_pending_send():
         until = record.pending_until()
         raise TooEarlyError(
-            f"the platform may still carry out an earlier try's request, which got no response; no other is sent "
+            f"the platform may still carry out an earlier try's request, if that sent one; no other is sent "
             f"before {format_clock_time(until)}",
             until,
         )

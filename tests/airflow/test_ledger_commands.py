@@ -137,11 +137,30 @@ def test_a_repair_does_not_guess_what_the_export_redacts(vidinfra: Any, capsys: 
     assert "--redact" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("export", ["files"], indirect=True)
-def test_nothing_is_verified_where_nothing_was_exported(night: list[str], export: dict[str, Any]) -> None:
-    for place in (["--path", export["path"], "--format", "csv"], ["--path", f"{export['path']}/elsewhere"]):
-        with pytest.raises(SystemExit, match="is empty, so nothing was compared"):
-            main(["ledger", "verify", "--conn-id", "vidinfra_default", *place, "--redact", "none"])
+@pytest.mark.parametrize("command", [["pending"], ["verify", "--redact", "none"]], ids=lambda words: words[0])
+def test_a_place_where_nothing_was_exported_is_an_error(
+    night: list[str], export: dict[str, Any], command: list[str]
+) -> None:
+    if "path" in export:
+        places = [["--path", export["path"], "--format", "csv"], ["--path", f"{export['path']}/elsewhere"]]
+        message = "it is empty: check --path and --format"
+    else:
+        places = [["--sql-conn-id", "warehouse", "--table-prefix", "other_"]]
+        message = "it is empty: check --sql-conn-id, --schema and --table-prefix"
+    for place in places:
+        with pytest.raises(SystemExit, match=message):
+            main(["ledger", *command, "--conn-id", "vidinfra_default", *place])
+
+
+def test_a_command_that_finds_nothing_says_what_it_looked_at(
+    night: list[str], export: dict[str, Any], vidinfra: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [(name, value)] = export.items()
+    target = ["--conn-id", "vidinfra_default", f"--{name.replace('_', '-')}", value]
+    main(["ledger", "forget", *target, night[1]])
+    assert "Nothing was changed" in capsys.readouterr().err
+    main(["ledger", "verify", *target, "--redact", "none"])
+    assert "2 sessions of the ledger compared: no difference" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("export", ["files"], indirect=True)

@@ -118,6 +118,10 @@ class Tables:
         """
         self._prepare(connection, (self.catalogue,))
 
+    def has_ledger(self, connection: Connection) -> bool:
+        """Return whether there is the table of the ledger."""
+        return _has_table(connection, self.ledger)
+
     def has_catalogue(self, connection: Connection) -> bool:
         """Return whether there is the table of catalogues."""
         return _has_table(connection, self.catalogue)

@@ -69,11 +69,15 @@ class SqlTarget:
         self._clock = clock
 
     def read_ledger(self, plan: ExportPlan) -> dict[str, LedgerSession]:
-        """Return the sessions in the ledger of the plan's account, by id.
+        """Return the sessions in the ledger of the plan's account, by id; none if there is no ledger.
 
         :raises ExportError: the ledger cannot be read.
         """
-        return self._database.transaction("reading the ledger", self._ledger(plan).read_sessions)
+
+        def read(connection: Connection) -> dict[str, LedgerSession]:
+            return self._ledger(plan).read_sessions(connection) if self._tables.has_ledger(connection) else {}
+
+        return self._database.transaction("reading the ledger", read)
 
     def read_catalogue(self, plan: ExportPlan, name: str) -> bytes | None:
         """Return what earlier runs noted of the account's sessions; None if there is nothing.
