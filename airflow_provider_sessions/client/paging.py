@@ -70,7 +70,9 @@ class NumberedPaging(Paging, Protocol):
 
 
 def get_count(fields: Mapping[str, Any], name: str, route: str) -> int | None:
-    """Return a number that stands beside a list, as a number or a text of digits; None if it is missing or null.
+    """Return a number that stands beside a list, as a number or a text of digits; None if it is unknown.
+
+    It is unknown if it is missing, null, empty or negative: some APIs give -1 for a total that they do not count.
 
     :param fields: the fields beside the list.
     :param name: the field.
@@ -79,7 +81,8 @@ def get_count(fields: Mapping[str, Any], name: str, route: str) -> int | None:
     """
     value = fields.get(name)
     count = _parse_count(value)
-    if count is None and value is not None:
+    is_negative = isinstance(value, int | float) and value < 0
+    if count is None and value not in (None, "") and not is_negative:
         raise MalformedResponseError(f"{route}: {name} of the list is {quote_value(value)} instead of a number")
     return count
 
