@@ -115,8 +115,8 @@ def _length(session: Session) -> float | None:
 def _count_seconds(intervals: Iterable[AttendanceInterval]) -> tuple[float, float] | None:
     """Return how long a person was present, and how long connected; None if unknown.
 
-    A total of the platform lies somewhere between its first join and its last leave, and counts parallel connections
-    each. So the presence is at most the union of the spans, plus the totals without a span.
+    A total of the platform lies somewhere between its first join and its last leave. So the presence is at most the
+    union of the spans plus what totals exceed their own span by.
     """
     connected = beyond = 0.0
     spans: list[tuple[datetime, datetime]] = []
@@ -131,7 +131,7 @@ def _count_seconds(intervals: Iterable[AttendanceInterval]) -> tuple[float, floa
         is_known = True
         seconds = span if one.reported_seconds is None else max(0.0, one.reported_seconds)
         connected += seconds
-        beyond += seconds if span == 0 else 0.0
+        beyond += max(0.0, seconds - span)
     return (min(connected, union_seconds(spans) + beyond), connected) if is_known else None
 
 

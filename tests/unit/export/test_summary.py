@@ -176,12 +176,6 @@ def test_totals_of_different_times_are_kept_even_beyond_their_own() -> None:
     assert row.present_seconds == row.connected_seconds == 660
 
 
-def test_nobody_was_present_longer_than_from_the_first_join_to_the_last_leave() -> None:
-    """A total counts each of a person's parallel connections."""
-    row = summarize_one(interval(joined=0, left=30, reported_seconds=3359.0))
-    assert (row.present_seconds, row.connected_seconds) == (1800, 3359)
-
-
 def test_a_negative_total_is_no_presence() -> None:
     row = summarize_one(interval(joined=0, left=30, reported_seconds=-5.0))
     assert (row.present_seconds, row.connected_seconds) == (0, 0)
