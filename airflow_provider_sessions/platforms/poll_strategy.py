@@ -164,10 +164,11 @@ class PageSearch:
     requests for the missing sessions would take. So only the first search may cost up to twice as much as needed.
 
     :param page_size: sessions on a full page.
+    :param get: requests a session by itself.
     """
 
-    def __init__(self, page_size: int) -> None:
-        self._page_size = page_size
+    def __init__(self, page_size: int, get: GetSession) -> None:
+        self._page_size, self._get = page_size, get
         self._pages: dict[str, float] = {}
         self._was_stopped = False
 
@@ -179,6 +180,14 @@ class PageSearch:
         :param wanted: ids, the longest unrequested first.
         """
         return wanted[:_OVERDUE] if self._was_stopped else ()
+
+    async def get(self, session_id: str) -> Session:
+        """Return a session by a request of its own; if it is gone, no page is searched for it any more."""
+        try:
+            return await self._get(session_id)
+        except NotFoundError:
+            self.exclude(session_id)
+            raise
 
     def exclude(self, session_id: str) -> None:
         """Do not search for a session any more: the list does not show it, or not enough of it."""

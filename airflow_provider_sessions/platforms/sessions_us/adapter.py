@@ -159,7 +159,7 @@ class SessionsUsAdapter(Adapter):
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
         self._people = ListCache(self._list_participants, client.clock)
-        self._page_search = PageSearch(endpoints.PAGES.size)
+        self._page_search = PageSearch(endpoints.PAGES.size, self.get)
         self._mapper = ItemMapper(self._map_session)
         self._partial: set[str] = set()
         self._bookings = SessionIndex(
@@ -272,7 +272,7 @@ class SessionsUsAdapter(Adapter):
 
     async def _poll(self, known: Mapping[str, Session | None], polled: dict[str, Session | SessionsError]) -> None:
         wanted = [key for key in known if key not in polled]
-        await get_each(self._get_and_search, self._page_search.select_overdue(wanted), polled, concurrent=1)
+        await get_each(self._page_search.get, self._page_search.select_overdue(wanted), polled, concurrent=1)
         rest = {key for key in wanted if key not in polled}
         async for key, item in self._page_search.search(self._list_items(), rest, lambda item: item.key):
             if self._is_unclear(item):
@@ -280,15 +280,7 @@ class SessionsUsAdapter(Adapter):
             else:
                 polled[key] = item.result
         # One at a time: with a low rate limit, the last of several would wait longer than a request may.
-        await get_each(self._get_and_search, [key for key in wanted if key not in polled], polled, concurrent=1)
-
-    async def _get_and_search(self, session_id: str) -> Session:
-        """Return a session; if it is gone, no page is searched for it any more."""
-        try:
-            return await self.get(session_id)
-        except NotFoundError:
-            self._page_search.exclude(session_id)
-            raise
+        await get_each(self._page_search.get, [key for key in wanted if key not in polled], polled, concurrent=1)
 
     def _is_unclear(self, item: ListItem) -> bool:
         """Whether a list leaves out whether a session is live, and it may be."""
@@ -382,7 +374,7 @@ class SessionsUsAdapter(Adapter):
         if not self._is_unclear(item):
             return item.listed
         try:
-            return await self._get_and_search(item.key)
+            return await self._page_search.get(item.key)
         except (NotFoundError, ResponseError):
             return item.listed
         except ApiError as error:

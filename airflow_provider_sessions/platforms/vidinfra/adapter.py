@@ -138,7 +138,7 @@ class VidInfraAdapter(Adapter):
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
         self._attendance = ListCache(self._list_attendance, client.clock)
-        self._page_search = PageSearch(PAGE_SIZE)
+        self._page_search = PageSearch(PAGE_SIZE, self.get)
         self._mapper = ItemMapper(self._map_session)
 
     @classmethod
@@ -271,19 +271,11 @@ class VidInfraAdapter(Adapter):
 
     async def _poll_in_full(self, wanted: Sequence[str], polled: dict[str, Session | SessionsError]) -> None:
         """Poll by pages of the list of all sessions, or one by one, whichever takes fewer requests."""
-        await get_each(self._get_and_search, self._page_search.select_overdue(wanted), polled)
+        await get_each(self._page_search.get, self._page_search.select_overdue(wanted), polled)
         items, rest = self._list_items(endpoints.list_sessions()), {key for key in wanted if key not in polled}
         async for key, item in self._page_search.search(items, rest, lambda item: item.key):
             polled[key] = item.result
-        await get_each(self._get_and_search, [key for key in wanted if key not in polled], polled)
-
-    async def _get_and_search(self, session_id: str) -> Session:
-        """Return a session; if it is gone, no page is searched for it any more."""
-        try:
-            return await self.get(session_id)
-        except NotFoundError:
-            self._page_search.exclude(session_id)
-            raise
+        await get_each(self._page_search.get, [key for key in wanted if key not in polled], polled)
 
     def _list_items(
         self, listed: Paged[SessionResponse], *, ahead: bool = False, on_page: OnPage | None = None

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.errors import AuthenticationError
+from airflow_provider_sessions.errors import AuthenticationError, NotFoundError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -115,6 +115,10 @@ async def test_a_window_of_prevails_list_is_no_larger_than_it_must_be(place: Pla
     assert later == 1
 
 
+async def get(session_id: str) -> Session:
+    raise NotFoundError("gone", status=404)
+
+
 class TestDepth:
     """Pages or single requests."""
 
@@ -136,32 +140,32 @@ class TestDepth:
         return [f"s{number}" for number in range(100)]
 
     async def test_one_session_is_requested(self, items: list[str]) -> None:
-        assert await self.walk(PageSearch(10), {"s0"}, items) == (set(), 0)
+        assert await self.walk(PageSearch(10, get), {"s0"}, items) == (set(), 0)
 
     async def test_new_ones_are_expected_on_the_first_page(self, items: list[str]) -> None:
-        assert await self.walk(PageSearch(10), {"s0", "s9"}, items) == ({"s0", "s9"}, 1)
+        assert await self.walk(PageSearch(10, get), {"s0", "s9"}, items) == ({"s0", "s9"}, 1)
 
     async def test_fewer_pages_are_read_in_vain_than_there_are_sessions_missing(self, items: list[str]) -> None:
-        search, wanted = PageSearch(10), {"s70", "s71", "s72"}
+        search, wanted = PageSearch(10, get), {"s70", "s71", "s72"}
         assert await self.walk(search, wanted, items) == (set(), 2)
         assert await self.walk(search, wanted, items) == (set(), 0), "requested one by one from now on"
         assert search.estimate_requests(wanted) == 3
 
     async def test_deep_pages_are_read_where_many_are_on_them(self, items: list[str]) -> None:
-        search, wanted = PageSearch(10), {f"s{number}" for number in range(40, 60)}
+        search, wanted = PageSearch(10, get), {f"s{number}" for number in range(40, 60)}
         for _ in range(3):
             assert await self.walk(search, wanted, items) == (wanted, 6)
         assert search.estimate_requests(wanted) == 6
 
     async def test_one_that_moved_down_is_requested_and_two_are_followed(self, items: list[str]) -> None:
-        search, wanted = PageSearch(10), {"s0", "s8", "s9"}
+        search, wanted = PageSearch(10, get), {"s0", "s8", "s9"}
         await self.walk(search, wanted, items)
         assert await self.walk(search, wanted, ["new", *items]) == ({"s0", "s8"}, 1)
         assert await self.walk(search, wanted, ["new", "newer", "newest", *items]) == ({"s0"}, 1)
         assert await self.walk(search, wanted, ["new", "newer", "newest", *items]) == (wanted, 2)
 
     async def test_what_the_list_lacks_is_expected_there_no_more(self, items: list[str]) -> None:
-        search, wanted = PageSearch(10), {"x1", "x2", "x3", "s0"}
+        search, wanted = PageSearch(10, get), {"x1", "x2", "x3", "s0"}
         short = items[:12]
         assert await self.walk(search, wanted, short) == ({"s0"}, 2)
         assert search.estimate_requests(wanted) == 4
